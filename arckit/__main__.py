@@ -1,0 +1,5 @@
+"""`python -m arckit` is the `arckit` command."""
+
+from arckit.cli import main
+
+main()

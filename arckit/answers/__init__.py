@@ -1,0 +1,1 @@
+"""From candidate grids to votes, attempts, a submission and its score: numpy and json only, no torch."""

@@ -1,0 +1,1 @@
+"""Grids, tasks, collections and views of tasks: numpy only."""

@@ -1,0 +1,1 @@
+"""A submission out of weights, before the deadline."""
