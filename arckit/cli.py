@@ -42,9 +42,7 @@ Processes = Annotated[int, typer.Option(min=1, help="On this machine: one a GPU.
 def main() -> NoReturn:
     """Run the command line: exit code 2 and one line for wrong input, 1 for a run that failed."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as ended:
-        sys.exit(ended.exit_code)
+        code = app(standalone_mode=False)
     except typer.Abort:
         sys.exit(130)
     except InputError as error:
@@ -65,7 +63,7 @@ def main() -> NoReturn:
             print(f"arckit: {error}", file=sys.stderr)
             sys.exit(1)
         raise
-    sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 # --- solving --------------------------------------------------------------------------------------------------------
