@@ -5,7 +5,8 @@ A recipe (`arckit/recipes.py`) is one complete `Recipe`; whoever wants another n
 """
 
 import dataclasses
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -45,10 +46,9 @@ class ModelConfig:
     mixing: Literal["attention", "mlp"] = "attention"
 
     def __post_init__(self) -> None:
-        for name in ("D", "heads", "layers", "n", "T", "N_sup", "prefix", "D_emb", "side", "vocabulary"):
-            value = getattr(self, name)
-            if type(value) is not int or value < 1:
-                raise InputError(f"{name} = {value!r}, expected a whole number of at least 1")
+        sizes = ("D", "heads", "layers", "n", "T", "N_sup", "prefix", "D_emb", "side", "vocabulary")
+        _check(self, sizes, lambda v: _whole(v, 1), "a whole number of at least 1")
+        _check(self, ("expansion",), lambda v: _number(v) and v > 0, "a number above 0")
         if self.D % self.heads or self.D // self.heads % 2:
             raise InputError(f"D = {self.D} over {self.heads} heads, expected an even number for each head")
         if self.D_emb > self.prefix * self.D:
@@ -94,14 +94,15 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("batch", "views"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} = {getattr(self, name)!r}, expected at least 1")
-        for name in ("lr", "row_lr", "warmup", "weight_decay", "row_weight_decay", "seed"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name} = {getattr(self, name)!r}, expected at least 0")
-        if self.precision not in ("auto", "float32", "bfloat16", "float16"):
-            raise InputError(f"precision = {self.precision!r}, expected auto, float32, bfloat16 or float16")
+        _check(self, ("batch", "views"), lambda v: _whole(v, 1), "a whole number of at least 1")
+        _check(self, ("warmup", "seed"), lambda v: _whole(v, 0), "a whole number of at least 0")
+        rates = ("lr", "row_lr", "weight_decay", "row_weight_decay")
+        _check(self, rates, lambda v: _number(v) and v >= 0, "a number of at least 0")
+        _check(self, ("ema", "explore"), lambda v: _number(v) and 0 <= v <= 1, "a number from 0 to 1")
+        _check(self, ("betas",), _are_betas, "two numbers from 0 up to, but not, 1")
+        _check(self, ("shift",), lambda v: type(v) is bool, "true or false")
+        precisions = ("auto", "float32", "bfloat16", "float16")
+        _check(self, ("precision",), lambda v: v in precisions, "auto, float32, bfloat16 or float16")
 
 
 @dataclass(frozen=True)
@@ -119,10 +120,8 @@ class SolvingConfig:
     learning_share: float = 0.7
 
     def __post_init__(self) -> None:
-        if self.views < 1 or self.batch < 1:
-            raise InputError(f"views = {self.views}, batch = {self.batch}, expected at least 1")
-        if not 0 <= self.learning_share < 1:
-            raise InputError(f"learning_share = {self.learning_share}, expected 0 up to, but not, 1")
+        _check(self, ("views", "batch"), lambda v: _whole(v, 1), "a whole number of at least 1")
+        _check(self, ("learning_share",), lambda v: _number(v) and 0 <= v < 1, "0 up to, but not, 1")
 
 
 @dataclass(frozen=True)
@@ -158,5 +157,24 @@ def from_json(kind: type[Config], values: Mapping[str, Any], where: str) -> Conf
     try:
         plain: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
         return kind(**plain)
-    except (InputError, TypeError) as error:  # TypeError: a text where a number should be
+    except InputError as error:
         raise InputError(f"{where}: {error}") from None
+
+
+def _check(config: object, names: tuple[str, ...], holds: Callable[[Any], bool], expected: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        if not holds(value):
+            raise InputError(f"{name} = {value!r}, expected {expected}")
+
+
+def _whole(value: Any, least: int) -> bool:
+    return type(value) is int and value >= least  # not True, which is an int too
+
+
+def _number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _are_betas(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and all(_number(v) and 0 <= v < 1 for v in value)

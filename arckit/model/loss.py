@@ -15,7 +15,8 @@ def log_stablemax(logits: Tensor) -> Tensor:
 
     log s(x) = sign(x) · log1p(|x|) needs no float64, which the reference uses and which is slow on most GPUs.
     """
-    log_s = torch.sign(logits) * torch.log1p(torch.abs(logits))
+    sign = torch.where(logits >= 0, 1.0, -1.0)  # not torch's sign and abs, which have no gradient at 0; s has slope 1
+    log_s = sign * torch.log1p(sign * logits)
     return log_s - torch.logsumexp(log_s, dim=-1, keepdim=True)
 
 

@@ -58,6 +58,17 @@ def same(a, b, where="") -> None:
         assert a == b, where
 
 
+def snapshot(learner: Learner) -> dict:
+    """Copies of everything that a step moves; a broken row's nan as 7, so that it equals itself."""
+    return {
+        "model": {name: tensor.clone() for name, tensor in learner.model.state_dict().items()},
+        "ema": {name: tensor.clone() for name, tensor in learner.ema.average.items()},
+        "rows": learner.rows.table.nan_to_num(7.0),
+        "updates": learner.updates.clone(),
+        "moments": [state["mean"].clone() for state in learner.optimizer.state.values()],
+    }
+
+
 def test_loss_falls():
     records = run(make_learner(), None, 40, Deadline.never())
     assert [record.step for record in records] == list(range(1, 41))
@@ -93,7 +104,7 @@ def test_a_checkpoint_of_another_recipe_or_other_tasks_is_refused(tmp_path):
     other = dataclasses.replace(smoke(), training=dataclasses.replace(smoke().training, lr=2e-3))
     with pytest.raises(InputError, match="another training"):
         train(TASKS, other, tmp_path, steps=4)
-    with pytest.raises(InputError, match="other tasks and views|another tasks and views"):
+    with pytest.raises(InputError, match="another tasks and views"):
         train(load("starter/training")[6:12], smoke(), tmp_path, steps=4)
 
 
@@ -125,23 +136,20 @@ def test_a_loss_that_is_not_finite_stops_the_run_names_its_tasks_and_reaches_not
     broken = 2
     table = learner.rows.table
     table[learner.views.first[broken] : learner.views.first[broken + 1]] = torch.nan
-    weights = {name: tensor.clone() for name, tensor in learner.model.state_dict().items()}
-    average = {name: tensor.clone() for name, tensor in learner.ema.average.items()}
-    rows = table.clone()
-    finite = 0
-    with pytest.raises(NotFinite, match=rf"step \d+: the loss is not finite on tasks {TASKS[broken].id};"):
-        for _ in range(10 + 3):  # until one of the task's views sits down
+    kept = snapshot(learner)
+
+    def until_it_sits_down() -> None:
+        nonlocal kept
+        for _ in range(10 + 3):
             before = learner.updates.item()
             learner.step()
             if learner.updates.item() > before:
-                finite += 1
-                weights = {name: tensor.clone() for name, tensor in learner.model.state_dict().items()}
-                average = {name: tensor.clone() for name, tensor in learner.ema.average.items()}
-                rows = table.clone()
-    same(weights, dict(learner.model.state_dict()))
-    same(average, learner.ema.average)
-    assert torch.equal(rows, table) or torch.equal(rows.nan_to_num(7.0), table.nan_to_num(7.0))
-    assert all(tensor.isfinite().all() for tensor in weights.values())
+                kept = snapshot(learner)
+
+    with pytest.raises(NotFinite, match=rf"step \d+: the loss is not finite on tasks {TASKS[broken].id};"):
+        until_it_sits_down()
+    same(kept, snapshot(learner))
+    assert all(tensor.isfinite().all() for tensor in [*kept["model"].values(), *kept["ema"].values()])
 
 
 def test_an_overflow_under_loss_scaling_skips_trunk_rows_averages_and_schedule_together():
@@ -151,22 +159,9 @@ def test_an_overflow_under_loss_scaling_skips_trunk_rows_averages_and_schedule_t
     assert learner.updates.item() > 0
     scaled = learner.scaler.state_dict() | {"scale": 1e37}
     learner.scaler.load_state_dict(scaled)
-    before = {
-        "model": {name: tensor.clone() for name, tensor in learner.model.state_dict().items()},
-        "ema": {name: tensor.clone() for name, tensor in learner.ema.average.items()},
-        "rows": learner.rows.table.clone(),
-        "updates": learner.updates.clone(),
-        "moments": [state["mean"].clone() for state in learner.optimizer.state.values()],
-    }
+    before = snapshot(learner)
     learner.step()
-    after = {
-        "model": dict(learner.model.state_dict()),
-        "ema": learner.ema.average,
-        "rows": learner.rows.table,
-        "updates": learner.updates,
-        "moments": [state["mean"] for state in learner.optimizer.state.values()],
-    }
-    same(before, after)
+    same(before, snapshot(learner))
     assert learner.scaler.get_scale() == pytest.approx(5e36)
 
 
