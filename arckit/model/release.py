@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from arckit.config import ModelConfig, from_json
+from arckit.data.grid import describe
 from arckit.data.task import read_json
 from arckit.errors import InputError
 from arckit.model.reference import load_reference, load_weights
@@ -49,13 +50,13 @@ class Release:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.rows is not None and (self.rows.ndim != 2 or self.rows.shape[1] != self.config.D_emb):
+            raise InputError(f"release: rows of {tuple(self.rows.shape)}, expected (rows, {self.config.D_emb})")
         count = 0 if self.rows is None else len(self.rows)
         if count != len(self.row_names):
             raise InputError(f"release: {count} rows but {len(self.row_names)} names, expected one name a row")
         if len(set(self.row_names)) != count:
             raise InputError("release: a view's name is there twice, expected each once")
-        if self.rows is not None and self.rows.shape[1] != self.config.D_emb:
-            raise InputError(f"release: rows of {self.rows.shape[1]} numbers, expected {self.config.D_emb}")
         if self.mean_row.shape != (self.config.D_emb,):
             raise InputError(f"release: mean row of {tuple(self.mean_row.shape)}, expected ({self.config.D_emb},)")
 
@@ -98,7 +99,8 @@ def save_release(release: Release, folder: str | Path) -> Path:
         save_file(trunk | {"mean_row": release.mean_row.cpu().contiguous()}, temporary / "weights.safetensors")
         if release.rows is not None:
             save_file({"rows": release.rows.cpu().contiguous()}, temporary / "rows.safetensors")
-            (temporary / "rows.txt").write_text("".join(f"{name}\n" for name in release.row_names))
+            names = "".join(f"{name}\n" for name in release.row_names)
+            (temporary / "rows.txt").write_text(names, encoding="utf-8")
         config = {"format": FORMAT, "model": dataclasses.asdict(release.config), "about": dict(release.about)}
         (temporary / "config.json").write_text(json.dumps(config, indent=1) + "\n")
         temporary.chmod(0o755)
@@ -114,12 +116,29 @@ def _replace_folder(new: Path, place: Path) -> None:
     if not place.exists():
         os.rename(new, place)
         return
-    if place.is_dir() and any(place.iterdir()) and not (place / "config.json").exists():
+    if not _may_be_replaced(place):
         raise InputError(f"{place}: holds something other than a release; choose an empty or a new folder")
     old = Path(tempfile.mkdtemp(prefix=f".{place.name}.old.", dir=place.parent))
-    os.rename(place, old / place.name)  # folders cannot be exchanged in one step everywhere
-    os.rename(new, place)
-    shutil.rmtree(old, ignore_errors=True)
+    try:
+        os.rename(place, old / "release")  # folders cannot be exchanged in one step everywhere
+        os.rename(new, place)
+    except BaseException:
+        if not place.exists():
+            os.rename(old / "release", place)
+        raise
+    finally:
+        if place.exists():
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _may_be_replaced(place: Path) -> bool:
+    if not place.is_dir():
+        return False
+    try:
+        read_config(place)
+    except InputError:  # other projects' models have a config.json too
+        return not any(place.iterdir())
+    return True
 
 
 def read_config(folder: str | Path) -> tuple[ModelConfig, dict[str, Any]]:
@@ -130,7 +149,10 @@ def read_config(folder: str | Path) -> tuple[ModelConfig, dict[str, Any]]:
     values = read_json(path)
     if not isinstance(values, dict) or values.get("format") != FORMAT or not isinstance(values.get("model"), dict):
         raise InputError(f"{path}: not the configuration of an arckit release of format {FORMAT}")
-    return from_json(ModelConfig, values["model"], str(path)), dict(values.get("about") or {})
+    about = values.get("about", {})
+    if not isinstance(about, dict):
+        raise InputError(f'{path}: "about": found {describe(about)}, expected an object')
+    return from_json(ModelConfig, values["model"], str(path)), about
 
 
 def load_release(folder: str | Path) -> Release:
@@ -151,8 +173,11 @@ def load_release(folder: str | Path) -> Release:
         if rows is None:
             raise InputError(f"{folder / 'rows.safetensors'}: no tensor named rows")
         names = _names(folder / "rows.txt")
-    release = Release(config, weights, mean_row, names, rows, about)
-    release.model()  # another architecture shows here, before anything is spent on it
+    try:
+        release = Release(config, weights, mean_row, names, rows, about)
+        release.model()  # another architecture shows here, before anything is spent on it
+    except InputError as error:
+        raise InputError(f"{folder}: {error}") from None
     return release
 
 
@@ -167,7 +192,7 @@ def _load(path: Path) -> dict[str, Tensor]:
 
 def _names(path: Path) -> list[str]:
     try:
-        return path.read_text().splitlines()
+        return path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from None
 

@@ -120,7 +120,7 @@ class Seats:
             "z": self.z,
             "steps": self.steps,
             "free": self.free,
-            "seated": torch.from_numpy(self.seated).to(self.device),
+            "seated": torch.from_numpy(self.seated.copy()).to(self.device),
         }
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:

@@ -138,7 +138,9 @@ def test_an_optimiser_read_back_goes_on_as_if_nothing_had_happened():
     saved, weights = optimizer.state_dict(), [p.detach().clone() for p in ours]
     again = [nn.Parameter(weight) for weight in weights]
     other = AdamATan2(again, 99.0, (0.1, 0.2), 0.0)
-    other.load_state_dict({**saved, "state": {k: {n: s.clone() for n, s in v.items()} for k, v in saved["state"].items()}})
+    other.load_state_dict(
+        {**saved, "state": {k: {n: s.clone() for n, s in v.items()} for k, v in saved["state"].items()}}
+    )
     run(ours, optimizer, (3, 4))
     run(again, other, (3, 4))
     assert all(torch.equal(one, two) for one, two in zip(snapshot(optimizer), snapshot(other), strict=True))
