@@ -9,14 +9,17 @@ from typing import Annotated, NoReturn
 
 import typer
 
+# Before torch is imported: threads that wait by spinning take the cores from whoever else computes here, the other
+# process of the same run included: measured at six times the time a step with a second run beside it, now at two.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
 from arckit.answers.deadline import Deadline, process_start  # first: a limit counts from the start of the process
 from arckit.answers.score import Score, score_submission
 from arckit.answers.submission import check_submission, read_submission
-from arckit.config import Recipe
 from arckit.data import corpus
 from arckit.data.task import TaskSet, read_json, read_tasks, with_solutions
 from arckit.errors import InputError
-from arckit.recipes import RECIPES
+from arckit.recipes import RECIPES, training_tasks
 from arckit.recipes import recipe as recipe_named
 from arckit.solving.solve import Solved, solve
 
@@ -161,8 +164,7 @@ def demo(
     print(f"{submission}: valid")
     result = score_submission(solved.submission, evaluation)
     draw_tasks(evaluation, solved.submission, picture, f"arckit demo: {result.tasks_solved} of {result.tasks}")
-    metrics = (out / "training" / METRICS).read_text().splitlines()
-    draw_curve(map(json.loads, metrics), out / "curve.png", "training on the starter tasks")
+    draw_curve(out / "training" / METRICS, out / "curve.png", "training on the starter tasks")
     _print_solved(solved, evaluation, submission)
     print(f"pictures: {picture}, {out / 'curve.png'}")
 
@@ -197,31 +199,13 @@ def train_command(
     """Train a model from scratch, or go on where the run in --out was interrupted."""
     from arckit.training.train import RELEASE, train
 
-    deadline = Deadline.never() if time_limit is None else _deadline(time_limit, None)
     chosen = recipe_named(recipe)
-    tasks = _training_tasks(chosen, data, demonstrations)
-    train(tasks, chosen, out, deadline, steps, resume, checkpoint_seconds, tracker or ())
+    if not data and not demonstrations:
+        data, demonstrations = list(chosen.learn_from), list(chosen.demonstrations_of)
+    tasks = training_tasks(data or (), demonstrations or ())
+    train(tasks, chosen, out, _deadline(time_limit, None), steps, resume, checkpoint_seconds, tracker or ())
     if int(os.environ.get("RANK", "0")) == 0:
         print(f"{out / RELEASE}: the release")
-
-
-def _training_tasks(recipe: Recipe, data: list[str] | None, demonstrations: list[str] | None) -> TaskSet:
-    """The tasks to learn from, as one set; those that only show their demonstrations come without outputs."""
-    if data is None and demonstrations is None:
-        data, demonstrations = list(recipe.learn_from), list(recipe.demonstrations_of)
-    parts = [_tasks_named(name) for name in data or ()]
-    parts += [_tasks_named(name).without_solutions() for name in demonstrations or ()]
-    names = " + ".join([*(data or ()), *(f"demonstrations of {name}" for name in demonstrations or ())])
-    return TaskSet(tuple(task for part in parts for task in part), names)
-
-
-def _tasks_named(name: str) -> TaskSet:
-    """A collection by name, or a file or folder; a challenges file takes the solutions that lie beside it."""
-    path = Path(name)
-    if not path.exists():
-        return corpus.load(name)
-    beside = path.with_name(path.name.replace("_challenges.json", "_solutions.json"))
-    return read_tasks(path, beside if beside != path and beside.exists() else None)
 
 
 # --- data -----------------------------------------------------------------------------------------------------------
@@ -268,7 +252,7 @@ def data_export(
     """Write a collection, or a file of tasks, as a Hugging Face dataset."""
     if format not in ("arrow", "parquet"):
         raise InputError(f"format {format!r}, expected arrow or parquet")
-    print(f"{corpus.export(_tasks_named(name), to, format)}: written")
+    print(f"{corpus.export(corpus.load(name), to, format)}: written")
 
 
 # --- pictures and releases ------------------------------------------------------------------------------------------
@@ -334,7 +318,7 @@ def release_info(folder: Path) -> None:
     release = load_release(folder)
     parameters = sum(tensor.numel() for tensor in release.weights.values())
     print(f"{folder}: {parameters:,} weights, {len(release.row_names):,} rows")
-    for name, value in (dataclasses.asdict(release.config) | dict(release.about)).items():
+    for name, value in [*dataclasses.asdict(release.config).items(), *release.about.items()]:
         print(f"  {name:<12} {value}")
 
 
@@ -342,13 +326,13 @@ def release_info(folder: Path) -> None:
 
 
 def _deadline(time_limit: float | None, ends_at: float | None) -> Deadline:
-    """From a limit that counts from the start of this process, or an absolute end; a twentieth is reserve."""
+    """From a limit that counts from the start of this process, or an absolute end."""
     start = process_start()
     if ends_at is not None:
         time_limit = ends_at - start
     if time_limit is None:
         return Deadline.never()
-    return Deadline.after(time_limit, min(30.0, 1.0 + 0.05 * max(0.0, time_limit)), start)
+    return Deadline.after(time_limit, start=start)
 
 
 def _say(line: str) -> None:
@@ -356,18 +340,8 @@ def _say(line: str) -> None:
 
 
 def _print_solved(solved: Solved, tasks: TaskSet, out: Path) -> None:
-    by_fallback = solved.test_inputs - solved.answered
-    print(
-        f"{out}: {len(tasks)} tasks, {solved.test_inputs} test inputs: {solved.answered} answered by the model "
-        f"({solved.views} views), {by_fallback} by the fallback; {solved.seconds:.0f} s"
-    )
-    for event in solved.events:
-        if event["event"] in ("left out", "not finite"):
-            named = f": {', '.join(event['tasks'])}" if "tasks" in event else ""
-            print(f"{event['event']}: {event['why']}{named}", file=sys.stderr)
-    if solved.failed:
-        print(f"arckit: {solved.failed}; what was answered until then is kept", file=sys.stderr)
-    if all(pair.output is not None for task in tasks for pair in task.tests):
+    print(f"{out}: {solved}")
+    if tasks.outputs_known:
         print(_score_text(score_submission(solved.submission, tasks)))
         fallback = score_submission(solved.fallback, tasks)
         print(f"the fallback alone: {_score_text(fallback)}")

@@ -1,6 +1,10 @@
 """Complete, named configurations. A recipe is a function that returns one; to change it, `dataclasses.replace` it."""
 
+from collections.abc import Sequence
+
 from arckit.config import ModelConfig, Recipe, SolvingConfig, TrainingConfig
+from arckit.data.corpus import load
+from arckit.data.task import TaskSet
 from arckit.errors import InputError
 
 
@@ -56,3 +60,10 @@ def recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise InputError(f"no recipe {name!r}, expected one of {', '.join(RECIPES)}")
     return RECIPES[name]()
+
+
+def training_tasks(learn_from: Sequence[str], demonstrations_of: Sequence[str] = ()) -> TaskSet:
+    """Collections (or files) as one set to train on, the latter without their test outputs."""
+    parts = [*map(load, learn_from), *(load(name).without_solutions() for name in demonstrations_of)]
+    name = " + ".join([*learn_from, *(f"demonstrations of {name}" for name in demonstrations_of)])
+    return TaskSet(tuple(task for part in parts for task in part), name)

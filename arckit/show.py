@@ -4,6 +4,7 @@ Every picture is laid out by hand, in inches from its top left corner, so that a
 of a task as in the next. matplotlib is imported when something is drawn, and its global state is left alone.
 """
 
+import json
 import math
 import os
 import tempfile
@@ -122,17 +123,19 @@ def draw_tasks(tasks: TaskSet, submission: Mapping[str, Any], path: str | Path, 
     page.save(path)
 
 
-def draw_curve(metrics: Iterable[Mapping[str, Any]], path: str | Path, title: str | None = None) -> None:
+def draw_curve(metrics: str | Path | Iterable[Mapping[str, Any]], path: str | Path, title: str | None = None) -> None:
     """Draw a training curve: the loss, and below it every accuracy, by step.
 
     Args:
-        metrics: the lines of `metrics.jsonl`: `step`, `loss`, and names that end in `accuracy`. A line that
-            lacks a value, or whose value is not finite, leaves a gap.
+        metrics: a run's `metrics.jsonl`, or its lines: `step`, `loss`, and names that end in `accuracy`. A line
+            that lacks a value, or whose value is not finite, leaves a gap.
         path: a .png, .pdf or .svg.
 
     Raises:
         InputError: no line has a step and a value, no matplotlib, or a path that cannot be written.
     """
+    if isinstance(metrics, (str, Path)):
+        metrics = map(json.loads, Path(metrics).read_text().splitlines())
     rows = [row for row in metrics if _finite(row.get("step"))]
     names = {name for row in rows for name in row if _finite(row[name])}
     accuracies = sorted((name for name in names if name.endswith("accuracy")), key=lambda n: (n != "exact_accuracy", n))

@@ -36,8 +36,13 @@ class Deadline:
             raise InputError(f"deadline: reserve: found {self.reserve}, expected seconds, 0 or more")
 
     @classmethod
-    def after(cls, seconds: float, reserve: float = 0.0, start: float | None = None) -> "Deadline":
-        """So many seconds after `start`, which is now unless given: `process_start()`, for instance."""
+    def after(cls, seconds: float, reserve: float | None = None, start: float | None = None) -> "Deadline":
+        """So many seconds after `start`, which is now unless given: `process_start()`, for instance.
+
+        The reserve is a second and a twentieth of the time, at most half a minute, unless given.
+        """
+        if reserve is None:
+            reserve = min(30.0, 1.0 + 0.05 * max(0.0, seconds))
         return cls((time.time() if start is None else start) + seconds, reserve)
 
     @classmethod

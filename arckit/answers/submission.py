@@ -1,15 +1,13 @@
 """The submission: two attempts for every test input of every task, as the competition wants them."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from arckit.answers.vote import Ballot, attempts, fallback
 from arckit.data.grid import describe, grid_faults, to_json
-from arckit.data.task import TaskSet, read_json
+from arckit.data.task import TaskSet, read_json, write_json
 from arckit.errors import InputError
 
 Submission = dict[str, list[dict[str, list[list[int]]]]]
@@ -39,22 +37,7 @@ def write_submission(path: str | Path, submission: Mapping[str, Any]) -> None:
     Raises:
         InputError: the folder is missing or cannot be written to, or the disk is full; the old file stays.
     """
-    path = Path(path)
-    data = json.dumps(submission, separators=(",", ":")).encode()
-    # Beside the target, because a rename is atomic only within a file system. Not by `tempfile`, whose files
-    # only their owner may read.
-    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink()  # there only if something went wrong
+    write_json(Path(path), submission)
 
 
 def read_submission(path: str | Path) -> dict[str, Any]:

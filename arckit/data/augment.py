@@ -105,11 +105,9 @@ def draw_augmentations(task: Task, count: int, rng: np.random.Generator) -> tupl
     Returns:
         symmetries (v,) uint8 and permutations (v, 10) uint8, v <= count.
     """
-    shown = np.unique(
-        np.concatenate(
-            [g.ravel() for p in task.demonstrations + task.tests for g in (p.input, p.output) if g is not None]
-        )
-    )
+    grids = [grid for pair in task.demonstrations for grid in (pair.input, pair.output) if grid is not None]
+    grids += [pair.input for pair in task.tests]  # never a test output: solved or not, a task has the same views
+    shown = np.unique(np.concatenate([grid.ravel() for grid in grids]))
     shown = shown[shown > 0]
     symmetry, permutation = [np.zeros(1, np.uint8)], [np.arange(COLOURS, dtype=np.uint8)[None]]
     seen = {_effect(0, permutation[0][0], shown)}

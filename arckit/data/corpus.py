@@ -234,7 +234,12 @@ def find(name: str, path: str | Path | None = None, kaggle: Path = KAGGLE) -> Fo
 
 
 def load(name: str, path: str | Path | None = None, kaggle: Path = KAGGLE) -> TaskSet:
-    """Read a split by its name, with test outputs where they are known. See `find` for the arguments."""
+    """Read a split by its name, with test outputs where they are known. See `find` for the arguments.
+
+    What is no collection's name may be a challenges file, which takes the solutions file beside it, or a folder.
+    """
+    if path is None and name.partition("/")[0] not in COLLECTIONS and Path(name).exists():
+        return read_tasks(name, _solutions_beside(Path(name)))
     return read(find(name, path, kaggle))
 
 

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, overload
@@ -100,6 +102,11 @@ class TaskSet:
     def ids(self) -> tuple[str, ...]:
         return tuple(self._by_id)
 
+    @property
+    def outputs_known(self) -> bool:
+        """Whether every test output is known, so that answers can be scored."""
+        return all(pair.output is not None for task in self.tasks for pair in task.tests)
+
     def filter(self, keep: Callable[[Task], bool]) -> "TaskSet":
         return replace(self, tasks=tuple(task for task in self.tasks if keep(task)))
 
@@ -174,15 +181,39 @@ def _with_outputs(task: Task, solutions: Mapping[str, Any], path: str) -> Task:
 
 def write_kaggle(tasks: TaskSet, challenges: str | Path, solutions: str | Path | None = None) -> None:
     """Write tasks in Kaggle's layout; with `solutions`, every test output has to be known."""
-    plain = {task.id: task.without_solutions().to_json() for task in tasks}
-    Path(challenges).write_text(json.dumps(plain, separators=(",", ":")))
+    files = {Path(challenges): {task.id: task.without_solutions().to_json() for task in tasks}}
     if solutions is not None:
         outputs: dict[str, list] = {}
         for task in tasks:
             if any(pair.output is None for pair in task.tests):
                 raise InputError(f"{tasks.name}: task {task.id} has a test output that is not known")
             outputs[task.id] = [to_json(pair.output) for pair in task.tests if pair.output is not None]
-        Path(solutions).write_text(json.dumps(outputs, separators=(",", ":")))
+        files[Path(solutions)] = outputs
+    for path, values in files.items():
+        write_json(path, values)
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write a JSON file whole or not at all: whoever reads it finds the old one or the new one.
+
+    Raises:
+        InputError: the folder is missing or cannot be written to, or the disk is full; the old file stays.
+    """
+    data = json.dumps(values, separators=(",", ":")).encode()
+    # Beside the target, because a rename is atomic only within a file system. Not by `tempfile`, whose files
+    # only their owner may read.
+    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+    finally:
+        with suppress(OSError):
+            temporary.unlink()  # there only if something went wrong
 
 
 def read_json(path: Path) -> Any:

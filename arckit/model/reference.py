@@ -76,13 +76,25 @@ def model_config(config: Mapping[str, Any]) -> ModelConfig:
             raise InputError(f"reference configuration: no {name!r}; found {', '.join(sorted(config))}")
         return config[name]
 
+    def whole(name: str) -> int:
+        value = need(name)
+        if type(value) is not int or value < 1:
+            raise InputError(f"reference configuration: {name} = {value!r}, expected a whole number of at least 1")
+        return value
+
     if config.get("H_layers", 0) not in (0, None):
         raise InputError(f"reference configuration: H_layers = {config['H_layers']}: two networks, expected one")
-    cells = int(need("seq_len"))
+    for name, ours in (("rope_theta", 10000), ("rms_norm_eps", 1e-5)):
+        if config.get(name, ours) != ours:
+            raise InputError(f"reference configuration: {name} = {config[name]!r}, expected {ours}")
+    expansion = config.get("expansion", 4)
+    if type(expansion) not in (int, float):
+        raise InputError(f"reference configuration: expansion = {expansion!r}, expected a number above 0")
+    cells = whole("seq_len")
     side = math.isqrt(cells)
     if side * side != cells:
         raise InputError(f"reference configuration: seq_len = {cells}, expected a square number of cells")
-    D, D_emb = int(need("hidden_size")), int(need("puzzle_emb_ndim"))
+    D, D_emb = whole("hidden_size"), whole("puzzle_emb_ndim")
     mlp = bool(config.get("mlp_t", False))
     encodings = config.get("pos_encodings", "rope")
     if encodings != ("none" if mlp else "rope") and not (mlp and encodings == "rope"):
@@ -91,16 +103,16 @@ def model_config(config: Mapping[str, Any]) -> ModelConfig:
         )
     return ModelConfig(
         D=D,
-        heads=int(need("num_heads")),
-        layers=int(need("L_layers")),
-        expansion=float(config.get("expansion", 4)),
-        n=int(need("L_cycles")),
-        T=int(need("H_cycles")),
-        N_sup=int(need("halt_max_steps")),
-        prefix=int(config.get("puzzle_emb_len") or -(-D_emb // D)),
+        heads=whole("num_heads"),
+        layers=whole("L_layers"),
+        expansion=float(expansion),
+        n=whole("L_cycles"),
+        T=whole("H_cycles"),
+        N_sup=whole("halt_max_steps"),
+        prefix=whole("puzzle_emb_len") if config.get("puzzle_emb_len") else -(-D_emb // D),
         D_emb=D_emb,
         side=side,
-        vocabulary=int(need("vocab_size")),
+        vocabulary=whole("vocab_size"),
         mixing="mlp" if mlp else "attention",
     )
 

@@ -214,7 +214,9 @@ def import_reference(
     except Exception as error:  # torch raises half a dozen kinds for a damaged or foreign file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{checkpoint}: not a torch file of plain tensors ({reason[:200]})") from None
-    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
+    if not isinstance(weights, dict) or not all(
+        isinstance(k, str) and isinstance(v, Tensor) for k, v in weights.items()
+    ):
         raise InputError(f"{checkpoint}: found a {type(weights).__name__}, expected a state dict of tensors")
     names = read_json(identifiers)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -222,8 +224,11 @@ def import_reference(
     model, rows = load_reference(config, weights)
     if len(names) != len(rows):
         raise InputError(f"{identifiers}: {len(names)} names, but {checkpoint} has {len(rows)} rows")
-    blank = [row for row, name in enumerate(names) if name == "<blank>"]
-    kept = [row for row in range(len(names)) if row not in blank]
-    rows = rows[kept]
+    if len(set(names)) != len(names):
+        raise InputError(f"{identifiers}: a name is there twice, expected each once")
+    kept = [row for row, name in enumerate(names) if name != "<blank>"]
     state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    if not kept:  # Sudoku's and mazes' checkpoints: one row, shared by all
+        return Release(model.config, state, rows.mean(0), about=about)
+    rows = rows[kept]
     return Release(model.config, state, rows.mean(0), [names[row] for row in kept], rows, about)

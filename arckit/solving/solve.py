@@ -51,6 +51,20 @@ class Solved:
     late: bool
     failed: str
 
+    def __str__(self) -> str:
+        """Who answered what, and what was lost and why; several lines if something was."""
+        lines = [
+            f"{len(self.submission)} tasks, {self.test_inputs} test inputs: {self.answered} answered by the model "
+            f"({self.views} views), {self.test_inputs - self.answered} by the fallback; {self.seconds:.0f} s"
+        ]
+        for event in self.events:
+            if "why" in event:
+                tasks = f": {', '.join(event['tasks'])}" if "tasks" in event else ""
+                lines.append(f"{event['event']}: {event['why']}{tasks}")
+        if self.failed:
+            lines.append(f"{self.failed}; what was answered until then is kept")
+        return "\n".join(lines)
+
 
 def solve(
     tasks: TaskSet,
@@ -163,7 +177,9 @@ def _start(folder: Path, processes: int) -> subprocess.Popen:
 def _environment() -> dict[str, str]:
     # The workers have to find the arckit that runs here, installed or not.
     here = str(Path(__file__).parents[2])
-    return os.environ | {"PYTHONPATH": os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])}
+    path = os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
+    # Threads that wait by spinning take the cores from whoever else computes here (see cli.py).
+    return {"GOMP_SPINCOUNT": "1000"} | os.environ | {"PYTHONPATH": path}
 
 
 def _stop(worker: subprocess.Popen) -> None:

@@ -102,6 +102,12 @@ def test_another_seed_gives_other_examples(changed):
     assert sum(same(one.example(0, k), two.example(0, k)) for k in range(40)) < 10
 
 
+def test_another_seed_draws_other_views_of_the_same_pair():
+    pair = TASKS[0].known_pairs[0]
+    one, two = (stream(seed=seed, seats=1, tasks=[Task("one", (pair,), ())]) for seed in (0, 1))
+    assert [one.example(0, k).row for k in range(20)] != [two.example(0, k).row for k in range(20)]
+
+
 def test_neither_seats_nor_examples_repeat_each_others_draws():
     """Views and offsets are drawn anew for each (seat, k): the same pair comes in other views at other places."""
     one = stream(seats=1)

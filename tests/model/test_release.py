@@ -5,6 +5,7 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -118,7 +119,7 @@ def break_saving_rows(monkeypatch, error):
 
 def break_moving_in(monkeypatch, error):
     def rename(source, target):
-        if Path(target).name == "release":
+        if Path(source).name.startswith(".release."):  # the new one, not the old one that makes room
             monkeypatch.undo()
             raise error
         real(source, target)
@@ -234,8 +235,6 @@ def test_without_rows_every_view_begins_at_the_mean_row():
 
 def test_rows_follow_their_tasks_into_another_order_of_tasks(tmp_path):
     """As fault 6, from end to end: views drawn for tasks in another order find their own rows in a saved release."""
-    import numpy as np
-
     grid = np.arange(6, dtype=np.uint8).reshape(2, 3)
     tasks = [Task(task_id, (Pair(grid, grid),), (Pair(grid),)) for task_id in ("aaaa", "bbbb", "cccc")]
     views, turned = draw_views(tasks, 6, seed=0), draw_views(tasks[::-1], 6, seed=0)
@@ -252,8 +251,11 @@ def test_rows_follow_their_tasks_into_another_order_of_tasks(tmp_path):
 
 
 def rewrite(path: Path, change) -> None:
-    tensors = load_file(path)
-    save_file(change(tensors) or tensors, path)
+    save_file(change(load_file(path)), path)
+
+
+def without(*names: str):
+    return lambda tensors: {name: tensor for name, tensor in tensors.items() if name not in names}
 
 
 def cut(path: Path) -> None:
@@ -263,7 +265,7 @@ def cut(path: Path) -> None:
 def edit_config(change):
     def edit(path: Path) -> None:
         values = json.loads(path.read_text())
-        path.write_text(json.dumps(change(values) or values))
+        path.write_text(json.dumps(change(values)))
 
     return edit
 
@@ -273,12 +275,12 @@ DAMAGE = {
     "weights that are text": ("weights.safetensors", lambda p: p.write_text("weights"), "damaged"),
     "empty weights": ("weights.safetensors", lambda p: p.write_bytes(b""), "damaged"),
     "no weights": ("weights.safetensors", Path.unlink, "no such file"),
-    "no mean row": ("weights.safetensors", lambda p: rewrite(p, lambda t: t.pop("mean_row") * 0), "no mean_row"),
+    "no mean row": ("weights.safetensors", lambda p: rewrite(p, without("mean_row")), "no mean_row"),
     "rows cut off": ("rows.safetensors", cut, "damaged"),
     "no rows": ("rows.safetensors", Path.unlink, "no such file"),
     "rows by another name": (
         "rows.safetensors",
-        lambda p: save_file({"table": load_file(p)["rows"]}, p),
+        lambda p: rewrite(p, lambda t: {"table": t["rows"]}),
         "no tensor named rows",
     ),
     "no names": ("rows.txt", Path.unlink, "cannot be read"),
@@ -336,7 +338,7 @@ MISMATCH = {
     "another layer": (other_sizes(dataclasses.replace(CONFIG, layers=2)), "another architecture: without blocks.1."),
     "mixing by MLP": (other_sizes(dataclasses.replace(CONFIG, mixing="mlp")), "another architecture: without"),
     "a weight less": (
-        rewrite_weights(lambda t: {k: v for k, v in t.items() if k != "z_start"}),
+        rewrite_weights(without("z_start")),
         "another architecture: without z_start",
     ),
     "a weight more": (
@@ -400,7 +402,7 @@ def test_averages_are_swapped_out_also_when_something_fails():
     ema = EMA(model, decay=0.9)
     with torch.no_grad():
         model.output_head.weight.zero_()
-    with pytest.raises(RuntimeError, match="half way"), ema.applied(model):
+    with pytest.raises(RuntimeError, match="half way"), ema.applied(model):  # noqa: PT012
         assert model.output_head.weight.any()
         raise RuntimeError("half way")
     assert not model.output_head.weight.any()
