@@ -1,32 +1,46 @@
 """Complete, named configurations. A recipe is a function that returns one; to change it, `dataclasses.replace` it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from arckit.config import ModelConfig, Recipe, SolvingConfig, TrainingConfig
 from arckit.data.corpus import load
+from arckit.data.starter.make import MAX_SIDE
 from arckit.data.task import TaskSet
 from arckit.errors import InputError
 
 
 def smoke() -> Recipe:
     """Runs in seconds and learns next to nothing: to see that everything works."""
-    model = ModelConfig(D=32, heads=2, n=2, T=2, N_sup=3, prefix=2, D_emb=32, side=8)
+    model = ModelConfig(D=32, heads=2, n=2, T=2, N_sup=3, prefix=2, D_emb=64, side=MAX_SIDE)
     training = TrainingConfig(batch=16, views=8, lr=1e-3, warmup=10)
     return Recipe("smoke", ("starter/training",), (), model, training, training, SolvingConfig(views=4, batch=16))
 
 
 def starter() -> Recipe:
-    """The starter set on a laptop: what `arckit demo` runs."""
-    model = ModelConfig(D=64, heads=2, n=3, T=2, N_sup=6, prefix=1, D_emb=64, side=8)
-    training = TrainingConfig(batch=32, views=64, lr=1e-3, warmup=50, ema=0.99)
-    return Recipe("starter", ("starter/training",), (), model, training, training, SolvingConfig(views=32, batch=64))
+    """The starter set on two cores: what `arckit demo` runs.
+
+    So little compute that every step has to show new examples: one supervision step each (the paper's 16 learn more
+    slowly at first, 2 already by more than half here), few views, small batches, large rates, no shifts.
+    """
+    model = ModelConfig(D=64, heads=2, n=2, T=1, N_sup=1, prefix=4, D_emb=256, side=MAX_SIDE)
+    training = TrainingConfig(batch=16, views=8, lr=2e-3, warmup=50, ema=0.995, shift=False)
+    return Recipe(
+        "starter",
+        ("starter/training",),
+        (),
+        model,
+        training,
+        training,
+        SolvingConfig(views=8, batch=64, learning_share=0.9),
+    )
 
 
 def cpu() -> Recipe:
-    """Real tasks from scratch on a few CPU cores: small, so that something is learned in minutes."""
-    model = ModelConfig(D=64, heads=2, n=3, T=2, N_sup=6, prefix=1, D_emb=64)
-    training = TrainingConfig(batch=32, views=64, lr=1e-3, warmup=50, ema=0.99)
-    return Recipe("cpu", ("arc-agi-1/training",), (), model, training, training, SolvingConfig(views=32, batch=32))
+    """Real tasks from scratch on a few CPU cores: as `starter`, on whatever canvas they need."""
+    small = starter()
+    model = replace(small.model, side=ModelConfig.side)
+    return replace(small, name="cpu", learn_from=("arc-agi-1/training",), model=model)
 
 
 def arc1() -> Recipe:

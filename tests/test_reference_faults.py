@@ -61,5 +61,5 @@ def test_a_grid_that_does_not_fit_is_said_before_the_first_step(tmp_path):
 
     large = np.ones((9, 3), np.uint8)
     tasks = TaskSet((Task("abcdef01", (Pair(large, large),), (Pair(large),)),))
-    with pytest.raises(InputError, match="task abcdef01: a grid of 9×3 does not fit on a canvas of 8×8"):
+    with pytest.raises(InputError, match="task abcdef01: a grid of 9×3 does not fit on a canvas of 6×6"):
         train(tasks, smoke(), tmp_path, steps=1)

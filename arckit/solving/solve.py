@@ -178,8 +178,7 @@ def _environment() -> dict[str, str]:
     # The workers have to find the arckit that runs here, installed or not.
     here = str(Path(__file__).parents[2])
     path = os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
-    # Threads that wait by spinning take the cores from whoever else computes here (see cli.py).
-    return {"GOMP_SPINCOUNT": "1000"} | os.environ | {"PYTHONPATH": path}
+    return os.environ | {"PYTHONPATH": path}
 
 
 def _stop(worker: subprocess.Popen) -> None:

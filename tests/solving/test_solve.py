@@ -114,7 +114,7 @@ def test_a_task_larger_than_the_model_s_canvas_is_that_task_s_failure_alone(tmp_
     assert check_submission(tmp_path / "submission.json", tasks) == []
     left_out = [event for event in solved.events if event["event"] == "left out"]
     assert [event["tasks"] for event in left_out] == [["abcdef01"]]
-    assert "canvas of side 8" in left_out[0]["why"]
+    assert "canvas of side 6" in left_out[0]["why"]
 
 
 def test_every_input_is_asked_once_before_any_is_asked_twice_small_ones_first():
