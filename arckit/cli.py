@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -11,7 +12,7 @@ import typer
 
 from arckit.answers.deadline import Deadline, process_start  # first: a limit counts from the start of the process
 from arckit.answers.score import Score, score_submission
-from arckit.answers.submission import check_submission, read_submission
+from arckit.answers.submission import ATTEMPTS, check_submission, read_submission
 from arckit.data import corpus
 from arckit.data.task import TaskSet, read_json, read_tasks, with_solutions
 from arckit.errors import InputError
@@ -33,7 +34,7 @@ app.add_typer(release_app, name="release")
 Challenges = Annotated[Path, typer.Option(help="Kaggle's …_challenges.json, or a folder of one file a task.")]
 RecipeName = Annotated[str, typer.Option("--recipe", help=f"One of {', '.join(RECIPES)}.")]
 TimeLimit = Annotated[
-    float | None, typer.Option(min=0, help="Seconds, from the start of this process to the end of it.")
+    float | None, typer.Option(min=0, max=1e8, help="Seconds, from the start of this process to the end of it.")
 ]
 Processes = Annotated[int, typer.Option(min=1, help="On this machine: one a GPU.")]
 
@@ -53,6 +54,9 @@ def main() -> NoReturn:
     except BrokenPipeError:  # `arckit … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:  # a full disk, a folder that may not be written to
+        print(f"arckit: {error.filename or 'writing'}: {error.strerror}", file=sys.stderr)
+        sys.exit(2)
     except Exception as error:
         show = getattr(error, "show", None)  # the command line itself is wrong
         if show is not None:
@@ -102,6 +106,8 @@ def solve_command(
         say=_say,
     )
     _print_solved(solved, known, out)
+    if solved.failed:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -148,6 +154,7 @@ def demo(
 
     start = process_start()
     recipe = recipe_named("starter")
+    shutil.rmtree(out / "training", ignore_errors=True)  # a demo begins anew; `arckit train` would go on
     training, evaluation = corpus.load("starter/training"), corpus.load("starter/evaluation")
     print(f"1. training on {len(training)} starter tasks")
     train(training, recipe, out / "training", Deadline.after(DEMO_SHARE * time_limit, 2.0, start))
@@ -271,7 +278,7 @@ def show(
         entries = read_submission(submission).get(found.id)
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise InputError(f"{submission}: no attempts at task {found.id}")
-        attempts = [list(entry.values()) for entry in entries]
+        attempts = [[entry[name] for name in ATTEMPTS if name in entry] for entry in entries]
     draw_task(found, out, attempts)
     print(f"{out}: task {found.id}")
 
@@ -279,6 +286,8 @@ def show(
 def _find_task(name: str, challenges: Path | None, solutions: Path | None):
     if challenges is not None:
         return read_tasks(challenges, solutions)[name]
+    if solutions is not None:
+        raise InputError(f"{solutions}: solutions without --challenges, expected both")
     if Path(name).exists():
         return read_tasks(name)[0]
     for listing in corpus.list_collections():
@@ -324,6 +333,8 @@ def release_info(folder: Path) -> None:
 def _deadline(time_limit: float | None, ends_at: float | None) -> Deadline:
     """From a limit that counts from the start of this process, or an absolute end."""
     start = process_start()
+    if ends_at is not None and time_limit is not None:
+        raise InputError("both a time limit and an end, expected one of them")
     if ends_at is not None:
         time_limit = ends_at - start
     if time_limit is None:

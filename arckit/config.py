@@ -110,7 +110,7 @@ class SolvingConfig:
     """How a model answers.
 
     Attributes:
-        views: augmentations of a task that vote; learned at test time as well.
+        views: augmentations of a task that vote, of those it has rows for.
         batch: views answered at once in each process.
         learning_share: part of the time left after start-up that test-time training gets.
     """

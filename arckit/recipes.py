@@ -40,7 +40,8 @@ def cpu() -> Recipe:
     """Real tasks from scratch on a few CPU cores: as `starter`, on whatever canvas they need."""
     small = starter()
     model = replace(small.model, side=ModelConfig.side)
-    return replace(small, name="cpu", learn_from=("arc-agi-1/training",), model=model)
+    solving = replace(small.solving, batch=32, learning_share=0.7)
+    return replace(small, name="cpu", learn_from=("arc-agi-1/training",), model=model, solving=solving)
 
 
 def arc1() -> Recipe:

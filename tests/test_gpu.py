@@ -47,8 +47,9 @@ def test_the_model_on_the_device_agrees_with_float32_on_the_cpu():
                 assert error < tolerance, (dtype, name)
 
 
-def test_a_step_never_waits_for_the_device():
-    learner = make_learner(smoke().model, batch=16, views=8)
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_a_step_never_waits_for_the_device(precision):
+    learner = make_learner(smoke().model, batch=16, views=8, precision=precision)
     for _ in range(3):
         learner.step()
     torch.cuda.set_sync_debug_mode("error")

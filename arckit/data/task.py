@@ -181,7 +181,7 @@ def _with_outputs(task: Task, solutions: Mapping[str, Any], path: str) -> Task:
 
 def write_kaggle(tasks: TaskSet, challenges: str | Path, solutions: str | Path | None = None) -> None:
     """Write tasks in Kaggle's layout; with `solutions`, every test output has to be known."""
-    files = {Path(challenges): {task.id: task.without_solutions().to_json() for task in tasks}}
+    files: dict[Path, Any] = {Path(challenges): {task.id: task.without_solutions().to_json() for task in tasks}}
     if solutions is not None:
         outputs: dict[str, list] = {}
         for task in tasks:

@@ -30,11 +30,17 @@ def stablemax_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Losses:
-    """One supervision step's losses, (B,) each: answer, halting, and whether the whole answer is right."""
+    """One supervision step's losses and how right it was, (B,) each.
+
+    Attributes:
+        answer, halting: the two losses. exact: bool, whether the whole answer is right. cells: the part of the
+            labelled cells that is.
+    """
 
     answer: Tensor
     halting: Tensor
     exact: Tensor
+    cells: Tensor
 
     @property
     def total(self) -> Tensor:
@@ -48,8 +54,9 @@ def supervision_losses(logits: Tensor, q: Tensor, labels: Tensor) -> Losses:
         logits: (B, cells, V). q: (B,). labels: (B, cells), IGNORED where a cell carries no loss.
     """
     kept = labels != IGNORED
-    answer = stablemax_cross_entropy(logits, labels).sum(-1) / kept.sum(-1).clamp(min=1)
-    right = (logits.argmax(-1) == labels) | ~kept
-    exact = right.all(-1) & kept.any(-1)
+    labelled = kept.sum(-1).clamp(min=1)
+    answer = stablemax_cross_entropy(logits, labels).sum(-1) / labelled
+    right = (logits.argmax(-1) == labels) & kept
+    exact = (right == kept).all(-1) & kept.any(-1)
     halting = F.binary_cross_entropy_with_logits(q.float(), exact.float(), reduction="none")
-    return Losses(answer, halting, exact)
+    return Losses(answer, halting, exact, right.sum(-1) / labelled)

@@ -116,8 +116,7 @@ def _replace_folder(new: Path, place: Path) -> None:
     if not place.exists():
         os.rename(new, place)
         return
-    if not _may_be_replaced(place):
-        raise InputError(f"{place}: holds something other than a release; choose an empty or a new folder")
+    may_be_replaced(place)
     old = Path(tempfile.mkdtemp(prefix=f".{place.name}.old.", dir=place.parent))
     try:
         os.rename(place, old / "release")  # folders cannot be exchanged in one step everywhere
@@ -131,14 +130,19 @@ def _replace_folder(new: Path, place: Path) -> None:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def _may_be_replaced(place: Path) -> bool:
-    if not place.is_dir():
-        return False
+def may_be_replaced(place: Path) -> None:
+    """Make sure that a release can be put there: nothing, an empty folder, or an older release.
+
+    Raises:
+        InputError: there is something else.
+    """
+    if not place.exists() or (place.is_dir() and not any(place.iterdir())):
+        return
     try:
         read_config(place)
     except InputError:  # other projects' models have a config.json too
-        return not any(place.iterdir())
-    return True
+        message = f"{place}: holds something other than a release; choose an empty or a new folder"
+        raise InputError(message) from None
 
 
 def read_config(folder: str | Path) -> tuple[ModelConfig, dict[str, Any]]:

@@ -3,7 +3,7 @@
 job.json               what to do and by when
 tasks.json             the tasks, without test outputs
 candidates-<n>.jsonl   process n's candidates, a line each as they come
-events.jsonl           what happened: a line each, written by the first process
+events.jsonl           what happened: a line each
 """
 
 import dataclasses

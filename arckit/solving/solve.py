@@ -61,6 +61,8 @@ class Solved:
             if "why" in event:
                 tasks = f": {', '.join(event['tasks'])}" if "tasks" in event else ""
                 lines.append(f"{event['event']}: {event['why']}{tasks}")
+        if self.late:
+            lines.append("the workers were not done by the deadline and were stopped")
         if self.failed:
             lines.append(f"{self.failed}; what was answered until then is kept")
         return "\n".join(lines)
@@ -97,6 +99,8 @@ def solve(
     began = time.time()
     if learn and steps is None and deadline.end == float("inf"):
         raise InputError("neither steps nor a time limit, expected at least one of them")
+    if not learn and release is None:
+        raise InputError("without learning there has to be a release to answer with")
     tasks = tasks.without_solutions()
     fallback = build_submission(tasks, Ballot())
     write_submission(out, fallback)
@@ -115,7 +119,7 @@ def solve(
         release=None if release is None else str(Path(release).resolve()),
         deadline=Deadline(deadline.end, deadline.reserve + 1.0),  # workers stop before the parent stops them
     )
-    with tempfile.TemporaryDirectory(prefix="arckit-") as folder:
+    with tempfile.TemporaryDirectory(prefix="arckit-", ignore_cleanup_errors=True) as folder:
         job.write(Path(folder), tasks)
         return _follow(tasks, Path(out), Path(folder), deadline, processes, fallback, began)
 
@@ -186,6 +190,7 @@ def _stop(worker: subprocess.Popen) -> None:
         with suppress(ProcessLookupError):
             os.killpg(worker.pid, 9)  # nothing of theirs needs an orderly end
         worker.wait()
+    # torchrun's own children are in sessions of their own, out of killpg's reach: they end when this closes.
     if worker.stdin is not None:
         worker.stdin.close()
 

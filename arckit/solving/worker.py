@@ -7,11 +7,13 @@ import os
 import sys
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 
 from tqdm import tqdm
 
 from arckit.answers.deadline import Deadline
+from arckit.data.canvas import VOCABULARY
 from arckit.data.task import TaskSet
 from arckit.data.view import Views, named_views
 from arckit.errors import InputError
@@ -27,11 +29,13 @@ from arckit.training.ttt import learner_for
 def work(folder: Path) -> None:
     """Do the job in this folder."""
     job, tasks = read_job(folder)
-    accelerator = make_accelerator()
+    accelerator = make_accelerator(patience=timedelta(minutes=1))
     main = accelerator.is_main_process
     release = None if job.release is None else load_release(job.release)
     config = job.model if release is None else release.config
     assert config is not None
+    if config.vocabulary != VOCABULARY:
+        raise InputError(f"{job.release}: a model of {config.vocabulary} tokens, expected ARC's {VOCABULARY}")
     fitting = tasks.filter(lambda task: task.largest_side <= config.side)
     if main and len(fitting) < len(tasks):
         left_out = sorted(set(tasks.ids) - set(fitting.ids))
@@ -48,15 +52,13 @@ def work(folder: Path) -> None:
     if main:
         note(folder, "learning", views=len(learner.views), tasks=len(fitting))
     left = max(0.0, job.deadline.remaining())
-    until = Deadline.never() if left == float("inf") else Deadline.after(job.solving.learning_share * left)
+    until = Deadline.never() if left == float("inf") else Deadline.after(job.solving.learning_share * left, 0.0)
     try:
-        records = run(learner, None, job.steps, until)
-        if main and records:
-            last = records[-1]
+        last = run(learner, None, job.steps, until)
+        if main and last is not None:
             note(folder, "learned", steps=last.step, loss=last.loss, seconds=last.seconds)
-    except NotFinite as error:  # what was learned until then still answers
-        if main:
-            note(folder, "not finite", why=str(error))
+    except NotFinite as error:  # what was learned until then still answers; each process names its own tasks
+        note(folder, "not finite", why=str(error))
     with learner.ema.applied(learner.model):
         _predict(job, folder, learner.model, learner.rows.table, learner.views, learner.dtype, accelerator)
 
@@ -71,7 +73,7 @@ def _predict(job: Job, folder: Path, model: TinyRecursiveModel, rows, views: Vie
     model.eval()
     questions = all_questions(views, job.solving.views)
     mine, others = accelerator.process_index, accelerator.num_processes
-    slowest, asked = 0.0, 0
+    seconds_per_view, asked = 0.0, 0
     bar = tqdm(
         total=len(questions), desc="answering", unit="view", disable=None if accelerator.is_main_process else True
     )
@@ -80,14 +82,13 @@ def _predict(job: Job, folder: Path, model: TinyRecursiveModel, rows, views: Vie
             bar.update(len(batch))
             if number % others != mine:
                 continue
-            # The next batch may be twice as large as the last.
-            if not job.deadline.fits(2 * slowest):
+            if not job.deadline.fits(1.5 * seconds_per_view * len(batch)):
                 break
             began = time.monotonic()
             for candidate in answer(model, rows, views, batch, dtype):
                 file.write(candidate_line(candidate))
             file.flush()
-            slowest, asked = max(slowest, time.monotonic() - began), asked + len(batch)
+            seconds_per_view, asked = (time.monotonic() - began) / len(batch), asked + len(batch)
     bar.close()
     note(folder, "answered", process=mine, views=asked, of=len(questions))
 

@@ -16,7 +16,7 @@ NAME = "checkpoint.pt"
 
 def save_checkpoint(state: dict[str, Any], folder: Path) -> None:
     """Write `folder/checkpoint.pt`; until the new one is complete and on the disk, the old one stays."""
-    path, temporary = folder / NAME, folder / f".{NAME}.{os.getpid()}"
+    path, temporary = folder / NAME, folder / f".{NAME}"  # one name, so that kills leave one file at most
     try:
         with open(temporary, "wb") as file:
             torch.save(state, file)
@@ -33,9 +33,12 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
     """Read `folder/checkpoint.pt`: tensors and plain values only, never code."""
     path = folder / NAME
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such checkpoint") from None
     except Exception as error:  # torch raises half a dozen kinds for a damaged file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: damaged, or not a checkpoint ({reason[:200]})") from None
+    if not isinstance(state, dict) or "fingerprint" not in state:
+        raise InputError(f"{path}: a torch file, but not a checkpoint of arckit's")
+    return state

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,8 @@ from arckit.training.ema import EMA
 from arckit.training.optim import AdamATan2, warm_up
 
 OVERFLOWS = {torch.float16: 30, torch.bfloat16: 5, torch.float32: 5}
-"""Skipped steps in a row that stop a run. Loss scaling in float16 finds its scale by overflowing."""
+"""Steps in a row with overflowing gradients that stop a run; float16 finds its loss scale by overflowing. A loss that
+is not finite stops it at once."""
 
 
 class NotFinite(RuntimeError):
@@ -99,16 +100,16 @@ class Learner:
         """Spent on learning so far, over all resumed runs."""
         return self.seconds_before + time.monotonic() - self._began
 
-    def step(self, *signals: bool) -> list["Heard"]:
+    def step(self, stop: bool = False, save: bool = False) -> list["Heard"]:
         """Queue one optimiser step, and hear of the one before it.
 
         The host is never more than one step ahead, and the device never waits for it.
 
         Args:
-            signals: up to two wishes of this process (to stop; to save a checkpoint). Whether any process had
-                one comes back with the record of this step, to all processes at the same step.
+            stop, save: wishes of this process. Whether any process had one comes back with this step's record, to
+                all processes at the same step.
         """
-        self._queue(signals)
+        self._queue(stop, save)
         heard = [self._hear() for _ in range(len(self._reports) - 1)]
         self.seats.have_sat_down(self._free)
         return heard
@@ -117,28 +118,25 @@ class Learner:
         """Hear of every queued step; afterwards host and device know the same."""
         return [self._hear() for _ in range(len(self._reports))]
 
-    def _queue(self, signals: Sequence[bool]) -> None:
+    def _queue(self, stop: bool, save: bool) -> None:
         seats, config = self.seats, self.config
         seats.sit_down()
         rows = self.rows.look_up(seats.rows)
-        labels = seats.labels
         state, logits, q = self.model(seats.inputs, rows, seats.state)
-        losses = supervision_losses(logits, q, labels)
+        losses = supervision_losses(logits, q, seats.labels)
         self.scaler.scale(losses.total.sum() / config.batch).backward()
         seats.get_up(state, q, self.steps)
 
-        kept = labels >= 0
-        cells = ((logits.argmax(-1) == labels) & kept).sum(-1) / kept.sum(-1).clamp(min=1)
         done = seats.free
         sums = torch.stack(
             [
                 losses.answer.sum(),
                 losses.halting.sum(),
-                cells.sum(),
+                losses.cells.sum(),
                 done.sum(),
                 (losses.exact & done).sum(),
                 (seats.steps * done).sum(),
-                *(torch.full((), float(wish), device=labels.device) for wish in (*signals, False, False)[:2]),
+                *(torch.full((), float(wish), device=done.device) for wish in (stop, save)),
             ]
         ).detach()
         assert rows.grad is not None
@@ -194,7 +192,7 @@ class Learner:
         heard = report.hear(self.config.batch, self.seconds)
         self._free = heard.free
         self._skipped = 0 if heard.finite else self._skipped + 1
-        if heard.broken.any() or self._skipped >= OVERFLOWS[self.dtype] or not heard.loss_finite:
+        if not heard.loss_finite or self._skipped >= OVERFLOWS[self.dtype]:  # known to all processes alike
             self._stop_not_finite(heard)
         return heard
 

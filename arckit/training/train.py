@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -13,6 +14,7 @@ from typing import Any, TextIO
 
 import torch
 from accelerate import Accelerator
+from accelerate.tracking import get_available_trackers
 from accelerate.utils import InitProcessGroupKwargs
 from tqdm import tqdm
 
@@ -21,7 +23,7 @@ from arckit.config import Recipe
 from arckit.data.task import TaskSet
 from arckit.data.view import draw_views
 from arckit.errors import InputError
-from arckit.model.release import Release, save_release
+from arckit.model.release import Release, may_be_replaced, save_release
 from arckit.model.trm import TinyRecursiveModel
 from arckit.training.checkpoint import NAME as CHECKPOINT
 from arckit.training.checkpoint import load_checkpoint, save_checkpoint
@@ -63,6 +65,7 @@ def train(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror})") from None
+    may_be_replaced(out / RELEASE)
     accelerator = make_accelerator(trackers, out)
     views = draw_views(tuple(tasks), recipe.training.views, recipe.training.seed)
     rows = torch.zeros(len(views), recipe.model.D_emb)
@@ -90,11 +93,20 @@ def train(
     return release
 
 
-def make_accelerator(trackers: Sequence[str] = (), folder: Path | None = None) -> Accelerator:
+def make_accelerator(
+    trackers: Sequence[str] = (), folder: Path | None = None, patience: timedelta = timedelta(minutes=10)
+) -> Accelerator:
     """Accelerate, for devices, processes and trackers. Precision is the model's own affair: the carry has to stay
-    in the precision it is computed in, and Accelerate's wrapper would turn it into float32 at every step."""
-    patience = InitProcessGroupKwargs(timeout=timedelta(minutes=1))
-    return Accelerator(kwargs_handlers=[patience], log_with=list(trackers) or None, project_dir=folder)
+    in the precision it is computed in, and Accelerate's wrapper would turn it into float32 at every step.
+
+    Args:
+        patience: how long processes wait for each other; the others wait while the first one saves.
+    """
+    available = {str(tracker.value) for tracker in get_available_trackers()}
+    if missing := sorted(set(trackers) - available):
+        raise InputError(f"tracker {missing[0]!r}: unknown or not installed, expected one of {sorted(available)}")
+    handler = InitProcessGroupKwargs(timeout=patience)
+    return Accelerator(kwargs_handlers=[handler], log_with=list(trackers) or None, project_dir=folder)
 
 
 def run(
@@ -104,53 +116,54 @@ def run(
     deadline: Deadline,
     checkpoint_seconds: float = 300.0,
     label: str = "learning",
-) -> list[StepRecord]:
+) -> StepRecord | None:
     """Learn until `steps` optimiser steps are done in all, or the deadline comes, or Ctrl-C.
 
     With a folder, every step is a line of `metrics.jsonl`, and a checkpoint is kept at most `checkpoint_seconds`
     old, and at the end.
 
     Returns:
-        The records of the steps done now.
+        The last step's record; None if there was no time for any.
     """
-    accelerator, records = learner.accelerator, []
+    accelerator = learner.accelerator
     main = accelerator.is_main_process
-    saved, slowest = time.monotonic(), 0.0
+    recent: deque[StepRecord] = deque(maxlen=50)
+    saved, slowest, saving = time.monotonic(), 0.0, 0.0
     with _metrics(folder if main else None) as metrics, _interrupts() as interrupted:
         bar = tqdm(total=steps, initial=learner.steps, desc=label, unit="step", disable=None if main else True)
 
         def note(heard: list[Heard]) -> tuple[bool, bool]:
             for one in heard:
-                records.append(one.record)
+                recent.append(one.record)
                 if metrics is not None:
                     metrics.write(json.dumps(dataclasses.asdict(one.record)) + "\n")
                 if accelerator.trackers:
                     numbers = dataclasses.asdict(one.record)
                     accelerator.log({k: v for k, v in numbers.items() if v is not None}, step=one.record.step)
                 bar.update()
-                bar.set_postfix_str(_postfix(records, learner, deadline), refresh=False)
+                bar.set_postfix_str(_postfix(recent, learner, deadline), refresh=False)
             return any(one.stop for one in heard), any(one.save for one in heard)
 
-        stop = False
+        stop = _any_process(accelerator, deadline.passed())
         while not stop and (steps is None or learner.steps < steps):
             began = time.monotonic()
-            # One step is queued and one is on its way: both have to be done by the deadline.
-            late = not deadline.fits(2 * slowest)
+            # One step is queued and one is on its way: both have to be done by the deadline, and the last save.
+            late = not deadline.fits(2 * slowest + 2 * saving)
             due = folder is not None and main and began - saved >= checkpoint_seconds
             stop, save = note(learner.step(late or bool(interrupted), due))
             if save and not stop:
                 stop, _ = note(learner.finish())
+                began = time.monotonic()
                 _save(learner, folder)
-                if metrics is not None:
-                    metrics.flush()
                 saved = time.monotonic()
-                continue
-            slowest = max(0.9 * slowest, time.monotonic() - began)
+                saving = max(saving, saved - began)
+            else:
+                slowest = max(0.9 * slowest, time.monotonic() - began)
         note(learner.finish())
         bar.close()
     if folder is not None and learner.steps:
         _save(learner, folder)
-    return records
+    return recent[-1] if recent else None
 
 
 def resume(learner: Learner, folder: Path, earlier: Path | None = None) -> bool:
@@ -159,31 +172,42 @@ def resume(learner: Learner, folder: Path, earlier: Path | None = None) -> bool:
     `metrics.jsonl` is cut back to the checkpoint. Returns whether there was one.
     """
     source = next((f for f in (folder, earlier) if f is not None and (f / CHECKPOINT).exists()), None)
-    if source is None:
-        if earlier is not None:
-            raise InputError(f"{earlier / CHECKPOINT}: there is no such checkpoint to go on from")
-        return False
-    learner.load_state_dict(load_checkpoint(source))
-    if learner.accelerator.is_main_process:
-        lines = _lines_until(source / METRICS, learner.steps)
+    if source is not None:
+        learner.load_state_dict(load_checkpoint(source))
+    elif earlier is not None:
+        raise InputError(f"{earlier / CHECKPOINT}: there is no such checkpoint to go on from")
+    accelerator = learner.accelerator
+    steps = accelerator.gather(torch.tensor([learner.steps], device=accelerator.device))
+    assert isinstance(steps, torch.Tensor)
+    if len(found := steps.unique().tolist()) > 1:
+        raise InputError(f"{folder}: processes begin at steps {found}; do they all see the same folder?")
+    if accelerator.is_main_process:
+        lines = _lines_until((source or folder) / METRICS, learner.steps)  # none, if there was no checkpoint yet
         temporary = folder / f".{METRICS}"
         temporary.write_text("".join(lines))
         os.replace(temporary, folder / METRICS)
-    learner.accelerator.wait_for_everyone()
-    return True
+    accelerator.wait_for_everyone()
+    return source is not None
 
 
 def _lines_until(path: Path, step: int) -> list[str]:
     lines = []
     if path.exists():
-        for line in path.read_text().splitlines(keepends=True):
+        for line in path.read_text(errors="replace").splitlines(keepends=True):
             try:
                 if json.loads(line)["step"] > step:
                     break
-            except ValueError:  # the last line, cut off when the run was killed
+            except (ValueError, TypeError, KeyError):  # the last line, cut off when the run was killed
                 break
             lines.append(line)
     return lines
+
+
+def _any_process(accelerator: Accelerator, wish: bool) -> bool:
+    """Whether any process wishes so; all of them have to ask."""
+    wishes = accelerator.reduce(torch.tensor(float(wish), device=accelerator.device), "sum")
+    assert isinstance(wishes, torch.Tensor)
+    return wishes.item() > 0
 
 
 def _save(learner: Learner, folder: Path | None) -> None:
@@ -220,11 +244,10 @@ def _interrupts() -> Iterator[list[int]]:
     try:
         yield seen
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
 
 
-def _postfix(records: Sequence[StepRecord], learner: Learner, deadline: Deadline) -> str:
-    recent = records[-50:]
+def _postfix(recent: Sequence[StepRecord], learner: Learner, deadline: Deadline) -> str:
     finished = sum(r.finished for r in recent)
     exact = sum((r.exact_accuracy or 0) * r.finished for r in recent)
     seconds = recent[-1].seconds - recent[0].seconds

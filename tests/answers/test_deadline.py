@@ -50,7 +50,9 @@ def test_time_spent_is_no_longer_there(clock):
 
 
 def test_a_limit_counts_from_the_start_that_is_given(clock):
-    assert Deadline.after(100, start=NOW - 40).remaining() == 60
+    assert Deadline.after(100, 0.0, start=NOW - 40).remaining() == 60
+    assert Deadline.after(100, start=NOW - 40).remaining() == 60 - 6  # a second and a twentieth in reserve
+    assert Deadline.after(10**5, start=NOW).reserve == 30
 
 
 def test_a_limit_shorter_than_its_reserve_has_passed_at_once(clock):

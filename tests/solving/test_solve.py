@@ -126,7 +126,7 @@ def test_every_input_is_asked_once_before_any_is_asked_twice_small_ones_first():
     assert first == [(q.task, q.test) for q in questions[inputs : 2 * inputs]]
     sizes = [TASKS[task].tests[test].input.size for task, test in first]
     assert sizes == sorted(sizes)
-    assert [len(batch) for batch in batches(questions, 8)][:4] == [1, 2, 4, 8]
+    assert [len(batch) for batch in batches(questions, 4)][:4] == [1, 2, 4, 4]
     assert [q for batch in batches(questions, 8) for q in batch] == questions
 
 
@@ -242,3 +242,5 @@ def test_an_unwritable_place_is_said_before_anything_is_spent(tmp_path):
         solve(TASKS, tmp_path / "nowhere" / "submission.json", smoke(), Deadline.after(60))
     with pytest.raises(InputError, match="neither steps nor a time limit"):
         solve(TASKS, tmp_path / "submission.json", smoke(), Deadline.never())
+    with pytest.raises(InputError, match="there has to be a release"):
+        solve(TASKS, tmp_path / "submission.json", smoke(), Deadline.after(60), learn=False)

@@ -69,10 +69,41 @@ def snapshot(learner: Learner) -> dict:
     }
 
 
-def test_loss_falls():
-    records = run(make_learner(), None, 40, Deadline.never())
-    assert [record.step for record in records] == list(range(1, 41))
-    assert sum(r.loss for r in records[-5:]) < 0.8 * sum(r.loss for r in records[:5])
+def test_loss_falls(tmp_path):
+    last = run(make_learner(), tmp_path, 40, Deadline.never())
+    lines = metrics(tmp_path)
+    assert [line["step"] for line in lines] == list(range(1, 41))
+    assert last is not None
+    assert last.loss == lines[-1]["loss"]
+    assert sum(line["loss"] for line in lines[-5:]) < 0.8 * sum(line["loss"] for line in lines[:5])
+
+
+def test_a_run_killed_before_its_first_checkpoint_leaves_no_steps_behind_in_the_next(tmp_path):
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "lo')
+    train(TASKS, smoke(), tmp_path, steps=3)
+    assert [line["step"] for line in metrics(tmp_path)] == [1, 2, 3]
+
+
+def test_a_tracker_that_is_not_there_is_said_before_the_first_step(tmp_path):
+    with pytest.raises(InputError, match="tracker 'nothing': unknown or not installed"):
+        train(TASKS, smoke(), tmp_path, steps=1, trackers=["nothing"])
+
+
+def test_tensorboard_gets_the_numbers_of_every_step(tmp_path):
+    pytest.importorskip("tensorboard")
+    train(TASKS, smoke(), tmp_path, steps=2, trackers=["tensorboard"])
+    assert list(tmp_path.rglob("events.out.tfevents.*"))
+
+
+def test_a_deadline_that_has_passed_costs_no_step(tmp_path):
+    assert run(make_learner(), tmp_path, None, Deadline.after(-1)) is None
+
+
+def test_something_else_in_the_release_s_place_is_said_before_the_first_step(tmp_path):
+    (tmp_path / "release").write_text("mine")
+    with pytest.raises(InputError, match="something other than a release"):
+        train(TASKS, smoke(), tmp_path, steps=1)
+    assert not (tmp_path / "metrics.jsonl").exists()
 
 
 def test_a_resumed_run_differs_in_nothing_from_an_undisturbed_one(tmp_path):
