@@ -43,13 +43,11 @@ def main() -> NoReturn:
     """Run the command line: exit code 2 and one line for wrong input, 1 for a run that failed."""
     try:
         code = app(standalone_mode=False)
-    except typer.Abort:
-        sys.exit(130)
     except InputError as error:
         print(f"arckit: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("arckit: interrupted", file=sys.stderr)
+    except (typer.Abort, KeyboardInterrupt):
+        print("arckit: interrupted; every file written so far is whole", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # `arckit … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -13,7 +13,7 @@ from arckit.errors import InputError
 def smoke() -> Recipe:
     """Runs in seconds and learns next to nothing: to see that everything works."""
     model = ModelConfig(D=32, heads=2, n=2, T=2, N_sup=3, prefix=2, D_emb=64, side=MAX_SIDE)
-    training = TrainingConfig(batch=16, views=8, lr=1e-3, warmup=10)
+    training = TrainingConfig(batch=16, views=8, lr=1e-3, warmup=10, ema=0.9)
     return Recipe("smoke", ("starter/training",), (), model, training, training, SolvingConfig(views=4, batch=16))
 
 

@@ -16,9 +16,6 @@ class EmbeddingRows:
     def __init__(self, table: Tensor):
         self.table = table
 
-    def __len__(self) -> int:
-        return len(self.table)
-
     def look_up(self, indices: Tensor) -> Tensor:
         """The rows (B, D_emb) at these indices (B,), as a leaf that gathers a gradient."""
         return self.table[indices].requires_grad_()

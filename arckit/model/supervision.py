@@ -49,7 +49,6 @@ class Seats:
         self.seated = np.full(count, -1, np.int64)
         self.rows_on_host = np.zeros(count, np.int64)
         self._waiting_rows_on_host = np.zeros(count, np.int64)
-        self.drawn = 0
         self._draw(np.arange(count))
 
     @property
@@ -105,7 +104,6 @@ class Seats:
         if not len(seats):
             return
         examples = [self.stream.example(self.first + int(seat), int(self.seated[seat]) + 1) for seat in seats]
-        self.drawn += len(examples)
         rows = np.array([example.row for example in examples], np.int64)
         self._waiting_rows_on_host[seats] = rows
         where = to_device(seats, self.device)
@@ -135,7 +133,6 @@ class Seats:
         self.rows_on_host = self._waiting_rows_on_host.copy()
         self.seated = seated.copy()
         self._draw(everyone)  # … and the one that waits
-        self.drawn = int(seated.sum()) + 2 * self.count
 
 
 def to_device(array: np.ndarray, device: torch.device) -> Tensor:
