@@ -15,7 +15,7 @@ from arckit.answers.score import Score, score_submission
 from arckit.answers.submission import ATTEMPTS, check_submission, read_submission
 from arckit.data import corpus
 from arckit.data.task import TaskSet, read_json, read_tasks, with_solutions
-from arckit.errors import InputError
+from arckit.errors import InputError, NotFinite
 from arckit.recipes import RECIPES, training_tasks
 from arckit.recipes import recipe as recipe_named
 from arckit.solving.solve import Solved, solve
@@ -39,6 +39,9 @@ TimeLimit = Annotated[
 Processes = Annotated[int, typer.Option(min=1, help="On this machine: one a GPU.")]
 
 
+INTERRUPTED = 130
+
+
 def main() -> NoReturn:
     """Run the command line: exit code 2 and one line for wrong input, 1 for a run that failed."""
     try:
@@ -47,23 +50,24 @@ def main() -> NoReturn:
         print(f"arckit: {error}", file=sys.stderr)
         sys.exit(2)
     except (typer.Abort, KeyboardInterrupt):
-        print("arckit: interrupted; every file written so far is whole", file=sys.stderr)
-        sys.exit(130)
+        code = INTERRUPTED
     except BrokenPipeError:  # `arckit … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:  # a full disk, a folder that may not be written to
         print(f"arckit: {error.filename or 'writing'}: {error.strerror}", file=sys.stderr)
         sys.exit(2)
+    except NotFinite as error:
+        print(f"arckit: {error}", file=sys.stderr)
+        sys.exit(1)
     except Exception as error:
-        show = getattr(error, "show", None)  # the command line itself is wrong
-        if show is not None:
-            show()
-            sys.exit(2)
-        if type(error).__name__ == "NotFinite":
-            print(f"arckit: {error}", file=sys.stderr)
-            sys.exit(1)
-        raise
+        show = getattr(error, "show", None)  # the command line itself is wrong, and typer says how
+        if show is None:
+            raise
+        show()
+        sys.exit(2)
+    if code == INTERRUPTED:  # typer answers Ctrl-C with this code, or raises, by its version
+        print("arckit: interrupted; every file written so far is whole", file=sys.stderr)
     sys.exit(code if isinstance(code, int) else 0)
 
 

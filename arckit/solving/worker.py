@@ -16,12 +16,12 @@ from arckit.answers.deadline import Deadline
 from arckit.data.canvas import VOCABULARY
 from arckit.data.task import TaskSet
 from arckit.data.view import Views, named_views
-from arckit.errors import InputError
+from arckit.errors import InputError, NotFinite
 from arckit.model.release import Release, load_release
 from arckit.model.trm import TinyRecursiveModel
 from arckit.solving.job import Job, candidate_line, note, read_job
 from arckit.solving.predict import all_questions, answer, batches
-from arckit.training.learner import NotFinite, compute_dtype
+from arckit.training.learner import compute_dtype
 from arckit.training.train import make_accelerator, run
 from arckit.training.ttt import learner_for
 

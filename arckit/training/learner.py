@@ -15,7 +15,7 @@ from torch import Tensor
 from arckit.config import TrainingConfig
 from arckit.data.stream import Stream
 from arckit.data.view import Views
-from arckit.errors import InputError
+from arckit.errors import InputError, NotFinite
 from arckit.model.embedding import EmbeddingRows
 from arckit.model.loss import supervision_losses
 from arckit.model.release import Release
@@ -27,10 +27,6 @@ from arckit.training.optim import AdamATan2, warm_up
 OVERFLOWS = {torch.float16: 30, torch.bfloat16: 5, torch.float32: 5}
 """Steps in a row with overflowing gradients that stop a run; float16 finds its loss scale by overflowing. A loss that
 is not finite stops it at once."""
-
-
-class NotFinite(RuntimeError):
-    """The loss or the gradients are not finite; nothing of it has reached weights, rows or averages."""
 
 
 @dataclass(frozen=True)

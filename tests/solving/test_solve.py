@@ -204,6 +204,23 @@ def test_the_time_limit_counts_from_the_start_of_the_process_and_is_kept(tmp_pat
 
 
 @pytest.mark.slow
+def test_ctrl_c_ends_solving_in_one_line_and_leaves_a_valid_submission_and_no_worker(tmp_path):
+    out = tmp_path / "submission.json"
+    process = subprocess.Popen(arckit_solve(out, "--time-limit", "60"), stderr=subprocess.PIPE, text=True)
+    while not out.exists():
+        time.sleep(0.01)
+    time.sleep(3)
+    workers = _children(process.pid)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert errors.endswith("arckit: interrupted; every file written so far is whole\n")
+    assert "Traceback" not in errors
+    assert check_submission(out, load("starter/evaluation")) == []
+    _wait_until_gone(workers)
+
+
+@pytest.mark.slow
 def test_two_processes_and_one_give_the_same_submission(tmp_path):
     train(load("starter/evaluation").without_solutions(), smoke(), tmp_path, steps=30)
     environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}

@@ -17,12 +17,12 @@ import torch
 from arckit.answers.deadline import Deadline
 from arckit.data.corpus import load
 from arckit.data.view import draw_views
-from arckit.errors import InputError
+from arckit.errors import InputError, NotFinite
 from arckit.model.release import load_release
 from arckit.model.trm import TinyRecursiveModel
 from arckit.recipes import smoke
 from arckit.training.checkpoint import load_checkpoint
-from arckit.training.learner import Learner, NotFinite, compute_dtype
+from arckit.training.learner import Learner, compute_dtype
 from arckit.training.train import make_accelerator, run, train
 
 TASKS = load("starter/training")[:6]
