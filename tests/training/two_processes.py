@@ -28,4 +28,5 @@ for _ in range(10):
 learner.finish()
 if learner.accelerator.is_main_process:
     torch.save({"model": learner.model.state_dict(), "rows": learner.rows.table, "seen": torch.stack(seen)}, out)
+learner.accelerator.wait_for_everyone()
 learner.accelerator.end_training()
