@@ -105,8 +105,12 @@ def make_accelerator(
     available = {str(tracker.value) for tracker in get_available_trackers()}
     if missing := sorted(set(trackers) - available):
         raise InputError(f"tracker {missing[0]!r}: unknown or not installed, expected one of {sorted(available)}")
-    handler = InitProcessGroupKwargs(timeout=patience)
-    return Accelerator(kwargs_handlers=[handler], log_with=list(trackers) or None, project_dir=folder)
+    return Accelerator(
+        cpu=not torch.accelerator.is_available(),  # several processes on CPUs make no group unless told so
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=patience)],
+        log_with=list(trackers) or None,
+        project_dir=folder,
+    )
 
 
 def run(

@@ -223,7 +223,7 @@ def test_ctrl_c_ends_solving_in_one_line_and_leaves_a_valid_submission_and_no_wo
 @pytest.mark.slow
 def test_two_processes_and_one_give_the_same_submission(tmp_path):
     train(load("starter/evaluation").without_solutions(), smoke(), tmp_path, steps=30)
-    environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     submissions = []
     for processes in ("1", "2"):
         out = tmp_path / f"{processes}.json"
