@@ -236,10 +236,14 @@ def find(name: str, path: str | Path | None = None, kaggle: Path = KAGGLE) -> Fo
 def load(name: str, path: str | Path | None = None, kaggle: Path = KAGGLE) -> TaskSet:
     """Read a split by its name, with test outputs where they are known. See `find` for the arguments.
 
-    What is no collection's name may be a challenges file, which takes the solutions file beside it, or a folder.
+    What is no collection's name may be a challenges file, which takes the solutions file beside it, a folder, or what
+    `export` wrote.
     """
     if path is None and name.partition("/")[0] not in COLLECTIONS and Path(name).exists():
-        return read_tasks(name, _solutions_beside(Path(name)))
+        file = Path(name)
+        if file.suffix == ".parquet" or (file / "dataset_info.json").exists():
+            return read_dataset(file)
+        return read_tasks(file, _solutions_beside(file))
     return read(find(name, path, kaggle))
 
 

@@ -59,6 +59,18 @@ def kaggle(tmp_path):
 # Finding.
 
 
+@pytest.mark.parametrize(("name", "kind"), [("tasks.parquet", "parquet"), ("tasks", "arrow")])
+def test_what_was_exported_is_loaded_by_its_path(tmp_path, name, kind):
+    tasks = corpus.load("starter/evaluation")
+    corpus.export(tasks, tmp_path / name, kind)
+    assert corpus.load(str(tmp_path / name)).content_hash() == tasks.content_hash()
+
+
+def test_a_challenges_file_is_loaded_by_its_path_with_the_solutions_beside_it():
+    path = corpus.STARTER / "arc-agi_evaluation_challenges.json"
+    assert corpus.load(str(path)).content_hash() == corpus.load("starter/evaluation").content_hash()
+
+
 def test_kaggles_files_are_found_with_their_solutions(kaggle):
     write_kaggle(kaggle / "arc-prize-2025", "evaluation", ONE)
     found = corpus.find("arc-agi-2/evaluation", kaggle=kaggle)
