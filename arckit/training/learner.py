@@ -198,7 +198,7 @@ class Learner:
         what = "the loss is" if tasks or not heard.loss_finite else f"gradients of {self._skipped} steps in a row are"
         where = f" on tasks {', '.join(tasks[:8])}" if tasks else ""
         raise NotFinite(
-            f"step {heard.record.step}: {what} not finite{where}; weights, rows and averages are as they were before it"
+            f"step {heard.record.step}: {what} not finite{where}; nothing of it has reached weights, rows or averages"
         )
 
     def release(self, about: Mapping[str, Any]) -> Release:

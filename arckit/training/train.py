@@ -119,7 +119,6 @@ def run(
     steps: int | None,
     deadline: Deadline,
     checkpoint_seconds: float = 300.0,
-    label: str = "learning",
 ) -> StepRecord | None:
     """Learn until `steps` optimiser steps are done in all, or the deadline comes, or Ctrl-C.
 
@@ -134,7 +133,7 @@ def run(
     recent: deque[StepRecord] = deque(maxlen=50)
     saved, slowest, saving = time.monotonic(), 0.0, 0.0
     with _metrics(folder if main else None) as metrics, _interrupts() as interrupted:
-        bar = tqdm(total=steps, initial=learner.steps, desc=label, unit="step", disable=None if main else True)
+        bar = tqdm(total=steps, initial=learner.steps, desc="learning", unit="step", disable=None if main else True)
 
         def note(heard: list[Heard]) -> tuple[bool, bool]:
             for one in heard:
